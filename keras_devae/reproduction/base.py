@@ -25,12 +25,13 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """How much was executed, how long it took, on which images and on which machines."""
+    """How much was executed, how long it took, when, on which images and on which machines."""
 
     carried_out: str
     seconds: float
     sources: list[str]
     environments: list[str]
+    days: str
 
 
 class Reproduction(abc.ABC):

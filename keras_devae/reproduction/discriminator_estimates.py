@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import itertools
 import math
@@ -173,12 +174,13 @@ def estimate_table(
     return rows
 
 
-def environments_of(folder: AnyPath) -> list[str]:
-    """Returns the environments of the trials of `estimate_table`, each once."""
+def environments_and_days_of(folder: AnyPath) -> tuple[list[str], list[str]]:
+    """Returns the environments of the trials of `estimate_table`, and their days if known."""
     # A process that was killed may have left a file under a temporary name.
-    trials = sorted((Path(folder) / "trials").glob("dimensions*.json"))
-    texts = [environment_text(_read_trial(trial)["environment"]) for trial in trials]
-    return list(dict.fromkeys(texts))
+    files = sorted((Path(folder) / "trials").glob("dimensions*.json"))
+    trials = [_read_trial(file) for file in files]
+    texts = [environment_text(trial["environment"]) for trial in trials]
+    return texts, [trial.get("day", "") for trial in trials]
 
 
 def _row(dimensions, correlation, seed, done):
@@ -216,6 +218,7 @@ def _trial(folder, dimensions, correlation, seed, options):
         "estimate": estimate,
         "seconds": time.monotonic() - began,
         "environment": describe_environment(),
+        "day": datetime.date.today().isoformat(),
     }
     write_json(file, done)
     return done

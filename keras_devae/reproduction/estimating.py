@@ -15,9 +15,10 @@ from keras_devae.reproduction.discriminator_estimates import (
     LEARNING_RATE,
     STEPS,
     UNITS,
-    environments_of,
+    environments_and_days_of,
     estimate_table,
 )
+from keras_devae.reproduction.results import days_text
 from keras_devae.reproduction.scales import Scale
 from keras_devae.reproduction.tables import Outcome
 
@@ -71,7 +72,7 @@ class EstimatesReproduction(Reproduction):
         rows = estimate_table(self.folder, progress=progress, only_done=only_done, **self._options)
         if not rows:
             raise FailureError(f"No trial of {self.name} is done in {self.folder}.")
-        provenance = _provenance(rows, environments_of(self.folder))
+        provenance = _provenance(rows, *environments_and_days_of(self.folder))
         return outcomes.estimate_outcome(rows), provenance
 
 
@@ -101,6 +102,7 @@ class SettingsReproduction(Reproduction):
         """Does the trials that are not done, setting by setting, and compares with the paper."""
         rows: list[dict[str, Any]] = []
         environments: list[str] = []
+        days: list[str] = []
         settings = [*itertools.product(self._batch_sizes, self._rates)]
         for position, (batch_size, rate) in enumerate(settings):
             folder = self.folder / f"batch{batch_size}-rate{rate:g}"
@@ -110,10 +112,12 @@ class SettingsReproduction(Reproduction):
                 folder, progress=of_all, only_done=only_done, **self._options, **given
             )
             rows += [{**given, **row} for row in done]
-            environments += environments_of(folder)
+            of_folder = environments_and_days_of(folder)
+            environments += of_folder[0]
+            days += of_folder[1]
         if not rows:
             raise FailureError(f"No trial of {self.name} is done in {self.folder}.")
-        return outcomes.setting_outcome(rows), _provenance(rows, [*dict.fromkeys(environments)])
+        return outcomes.setting_outcome(rows), _provenance(rows, environments, days)
 
 
 def _setting(scale, options, batch_sizes, rates):
@@ -131,10 +135,11 @@ def _progress_of_part(progress, position, parts):
     return lambda done, total: progress(position * total + done, parts * total)
 
 
-def _provenance(rows, environments):
+def _provenance(rows, environments, days):
     return Provenance(
         carried_out=f"{len(rows)} trials",
         seconds=sum(row["seconds"] for row in rows),
         sources=[],
-        environments=environments,
+        environments=[*dict.fromkeys(environments)],
+        days=days_text(days),
     )

@@ -108,6 +108,7 @@ class RunsReproduction(Reproduction):
             seconds=sum(result.seconds for result in results),
             sources=results.sources,
             environments=results.environments(),
+            days=results.days(),
         )
         return dataclasses.replace(outcome, remarks=remarks), provenance
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_devae.errors import FailureError
@@ -12,7 +12,7 @@ from keras_devae.metrics import METRICS, number_of
 from keras_devae.metrics.estimators.spread import Spread, spread_of
 from keras_devae.reproduction.differences import difference_of
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.environment import environment_text
+from keras_devae.runs.environment import environment_text, precision_text
 from keras_devae.runs.folder import RunDirectory
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def score_title(key: str) -> str:
 class Result:
     """A finished run: its group, see `declarations.Plan`, and its scores by latent layer.
 
-    `source` says where its images come from, and `environment` what it ran on, see
-    `environment_text`.
+    `source` says where its images come from, `environment` what it ran on, see `environment_text`,
+    and in which precision, and `day` when it was trained, as `"2026-11-30"`.
     """
 
     group: str
@@ -46,6 +46,7 @@ class Result:
     seconds: float
     source: str
     environment: str
+    day: str
 
     def score(self, name: str, layer: int = 0) -> float | None:
         """Returns a score of a layer, or `None` where it was not computed."""
@@ -100,8 +101,12 @@ class Results(list[Result]):
         ]
 
     def environments(self) -> list[str]:
-        """Returns the environments of the runs, see `environment_text`, without repetitions."""
+        """Returns the environments of the runs, without repetitions."""
         return list(dict.fromkeys(result.environment for result in self))
+
+    def days(self) -> str:
+        """Returns the days from the first to the last run, such as `"2026-11-30"`."""
+        return days_text(result.day for result in self)
 
     def values(self, group: str, name: str, layer: int = 0) -> list[float]:
         """Returns a score of each run of a group that has it."""
@@ -129,6 +134,12 @@ class Results(list[Result]):
         ]
 
 
+def days_text(days: Iterable[str]) -> str:
+    """Describes days such as `"2026-11-30"` by the first and the last."""
+    known = sorted({day for day in days if day})
+    return " to ".join(known[:1] + known[-1:] if len(known) > 1 else known)
+
+
 def read_result(plan: Plan, run: StudyRun) -> Result:
     """Reads the result of a finished run."""
     record, scores = run.directory.read_record(), run.directory.read_metrics()
@@ -138,14 +149,17 @@ def read_result(plan: Plan, run: StudyRun) -> Result:
         raise FailureError(
             f"{run.directory.metrics_file} does not hold scores. Remove it and reproduce again."
         )
+    config = run.directory.read_config()
+    environment = environment_text(record.get("environment", {}))
     return Result(
         group=plan.group,
         directory=run.directory,
-        config=run.directory.read_config(),
+        config=config,
         layers=[_with_varying_means(layer) for layer in scores["layers"]],
         seconds=run.seconds(),
         source=drawn if source == "rendered" else read,
-        environment=environment_text(record.get("environment", {})),
+        environment=f"{environment}, {precision_text(config.compute.mixed_precision)}",
+        day=record.get("times", {}).get("trained", "")[:10],
     )
 
 

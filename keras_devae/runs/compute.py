@@ -18,7 +18,7 @@ from keras_devae.input.resident import stored_shape
 from keras_devae.models import MODELS
 from keras_devae.models.catalogue import MODEL_CATALOGUE
 from keras_devae.runs.config.run_config import RunConfig
-from keras_devae.runs.environment import computing_text, describe_computing
+from keras_devae.runs.environment import computing_text, describe_computing, precision_text
 
 #: Maximum number of steps per compiled call. Its overhead is spread over them, but a loss that is
 #: not finite is noticed only at its end.
@@ -70,11 +70,11 @@ def _with_supported_distribution(config):
 
 def describe_compute(config: RunConfig) -> str:
     """Describes in one line how a run with a completed configuration computes in this process."""
-    compute, precision = config.compute, config.compute.mixed_precision
+    compute = config.compute
     steps = compute.steps_per_execution or 1
     parts = (
         "accelerator" if has_accelerator() else "CPU",
-        "float32" if precision == "off" else f"mixed {precision}",
+        precision_text(compute.mixed_precision),
         f"XLA {'on' if compute.jit_compile else 'off'}",
         f"{steps} step{'s' * (steps > 1)} per call",
         "images on the device" if compute.resident else "images from the host",

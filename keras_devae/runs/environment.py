@@ -88,15 +88,25 @@ def computing_text(computing: Mapping[str, Any]) -> str:
     """Describes in words what `describe_computing` returned, leaving out what is missing."""
     if computing.get("accelerator"):
         return computing["accelerator"]
-    sets, threads = computing.get("instruction_sets"), computing.get("threads")
+    threads = computing.get("threads")
     onednn = onednn_text(computing)
     parts = [
-        " with ".join(filter(None, (computing.get("processor"), ", ".join(sets or ())))),
+        _processor_text(computing),
         threads and f"{threads} thread{'s' * (threads > 1)}",
         onednn and f"oneDNN {onednn}",
         computing.get("allocator") and f"allocator: {computing['allocator']}",
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _processor_text(computing):
+    sets = ", ".join(computing.get("instruction_sets") or ())
+    return " with ".join(filter(None, (computing.get("processor"), sets)))
+
+
+def precision_text(mixed_precision: str | None) -> str:
+    """Describes the setting `mixed_precision` of a run in words."""
+    return "float32" if mixed_precision in (None, "off") else f"mixed {mixed_precision}"
 
 
 def onednn_text(computing: Mapping[str, Any]) -> str | None:
@@ -117,7 +127,7 @@ def environment_text(environment: Mapping[str, Any]) -> str:
     parts = [
         f"Keras {packages.get('keras')} on {backend} {packages.get(backend)}",
         f"Python {environment.get('python')}",
-        environment.get("device"),
+        environment.get("accelerator") or _processor_text(environment) or environment.get("device"),
         environment.get("platform"),
     ]
     return ", ".join(part for part in parts if part)

@@ -107,6 +107,7 @@ class Trial(TypedDict):
     estimate: float
     seconds: float
     environment: Environment
+    day: NotRequired[str]
 
 
 def read_record(path: Path, kind: Any, remedy: str) -> Any:

@@ -193,7 +193,7 @@ def test_others_need_the_password_that_is_printed(workplace):
 def test_latents_are_measured_as_for_the_report(
     workplace, with_gradio, monkeypatch, words, expected
 ):
-    small = "--network mlp --network-units 8 --steps 2 --batch-size 8 --latent-dim 2".split()
+    small = ("--network", "mlp", "--network-units", "8", "--steps", "2", "--latent-dim", "2")
     evaluated = ("--metrics", "kl", "--evaluation-images", "60", "--seed", "3", "--run", "tiny")
     assert run("train", "--dataset", "npz:images.npz", *small, *evaluated) == 0
     measured = []

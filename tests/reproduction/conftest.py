@@ -34,6 +34,7 @@ def made_up(tmp_path):
             seconds=10.0,
             source="drawn by the built-in renderer",
             environment=environment_text(environment),
+            day=f"2026-11-{10 + seed}",
         )
 
     return make

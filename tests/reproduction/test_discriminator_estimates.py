@@ -1,6 +1,7 @@
 """The discriminator's estimates of a known total correlation."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from keras import ops
 from keras_devae.errors import UsageError
 from keras_devae.reproduction.discriminator_estimates import (
     DiscriminatorGame,
-    environments_of,
+    environments_and_days_of,
     estimate_table,
     estimate_total_correlation,
     true_total_correlation,
@@ -106,14 +107,15 @@ def test_table_goes_on_where_it_stopped(tmp_path):
 def test_trials_say_what_they_ran_on(tmp_path):
     table(tmp_path)
     (tmp_path / "trials" / ".dimensions2-half-written.json").write_text("{")
-    (text,) = environments_of(tmp_path)
+    (text, *same), days = environments_and_days_of(tmp_path)
+    assert set(same) <= {text} and all(re.fullmatch(r"20\d\d-\d\d-\d\d", day) for day in days)
     backend = keras.backend.backend()
     assert text.startswith(f"Keras {keras.__version__} on {backend} ") and "Python 3." in text
     trial = next((tmp_path / "trials").glob("dimensions2*.json"))
     other = json.loads(trial.read_text())
     other["environment"]["backend"] = "another"
     trial.write_text(json.dumps(other))
-    assert len(environments_of(tmp_path)) == 2
+    assert len(set(environments_and_days_of(tmp_path)[0])) == 2
 
 
 def test_table_of_other_settings(tmp_path):

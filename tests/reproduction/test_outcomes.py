@@ -147,6 +147,25 @@ def test_every_environment_of_the_runs_is_named_once(made_up):
     assert second == "Keras 3.15.1 on jax 0.10.2, Python 3.12.1" and first != second
 
 
+def test_the_processor_and_the_days_are_named(made_up):
+    described = {
+        "backend": "tensorflow",
+        "packages": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+        "python": "3.12.1",
+        "device": "cpu",
+        "processor": "AMD EPYC (family 25, model 17)",
+        "instruction_sets": ["AVX2", "AVX512_BF16"],
+    }
+    assert environment_text(described) == (
+        "Keras 3.15.1 on tensorflow 2.21.0, Python 3.12.1, "
+        "AMD EPYC (family 25, model 17) with AVX2, AVX512_BF16"
+    )
+    assert environment_text({**described, "accelerator": "Some GPU"}).endswith("Some GPU")
+    results = Results(made_up("DeVAE", [scores(0.3, 20.0)], seed) for seed in (2, 0, 1))
+    assert results.days() == "2026-11-10 to 2026-11-12"
+    assert Results(results[:1]).days() == "2026-11-12" and Results([]).days() == ""
+
+
 def test_a_score_that_a_method_lacks_is_a_dash(made_up):
     results = Results([made_up("DeVAE", [{MIG: 0.3}]), made_up("PCA", [{RECONSTRUCTION: 9.0}])])
     rows = outcomes.method_outcome(results, (MIG, RECONSTRUCTION)).rows
