@@ -77,7 +77,7 @@ class JoinedProgram:
         return equations, self._atoms([body.outvars for body in bodies], names)
 
     def _atoms(self, lists, names):
-        """Returns the joined inputs of an equation from those of all programs."""
+        """Returns the joined inputs of an equation, from the inputs in all programs."""
         _agreed([len(atoms) for atoms in lists])
         return [self._atom(atoms, names) for atoms in zip(*lists, strict=True)]
 

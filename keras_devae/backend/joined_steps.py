@@ -40,7 +40,7 @@ class JoinedSteps(abc.ABC):
 
 
 class LazyState(Mapping[str, Any]):
-    """The state of one of the models, which is taken out of that of all when it is asked for.
+    """The state of one of the models, which is taken out of the joined state when it is asked for.
 
     Keras's callbacks cause that when they ask for the model.
 

@@ -36,7 +36,7 @@ class RankCorrelations(NamedTuple):
     names: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Comparison:
     """The result of `compare_runs`.
 
@@ -67,6 +67,10 @@ class Comparison:
     layer: int
     left_out: dict[str, str]
     remarks: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        groups = ", ".join(f"{group.name} ({len(group.runs)})" for group in self.groups)
+        return f"<Comparison of runs, layer {self.layer}: {groups}>"
 
     @property
     def runs(self) -> tuple[ComparedRun, ...]:

@@ -45,7 +45,7 @@ class FlowVAE(SampledInference, ImageModel):
     refused.
 
     Args:
-        encoder: See `VAE`; `z_mean` and `z_log_var` are those of z_0. It also returns
+        encoder: See `VAE`; `z_mean` and `z_log_var` describe z_0. It also returns
             `flow_parameters`, `(batch, n)`: `num_flows * (2 * latent_dim + 1)` numbers for
             `"planar"`, `num_flows * flow_units[0]` for `"iaf"`.
         decoder: See `VAE`.

@@ -24,11 +24,11 @@ class LadderVAE(SampledInference, VAE):
     """Ladder VAE (Soenderby et al. 2016): minimises `reconstruction + t * sum_i KL(q_i, p_i)`.
 
     L stochastic layers `z_1, ..., z_L`, layer 1 next to the image. The prior of z_L is the standard
-    normal; that of every other layer is a learned Gaussian given the layer above. The encoder
-    returns a Gaussian for each layer. The posterior of the top layer is the encoder's, and that of
-    a lower layer merges the encoder's Gaussian and its prior, each weighted with its precision
-    (`keras_devae.layers.PrecisionWeightedMerge`). t grows from 0 to 1, so that no layer is switched
-    off before it has learned anything. `fit` shows t as `beta`.
+    normal; the prior of every other layer is a learned Gaussian given the layer above. The encoder
+    returns a Gaussian for each layer. The posterior of the top layer is the encoder's; the
+    posterior of a lower layer merges the encoder's Gaussian and its prior, each weighted with its
+    precision (`keras_devae.layers.PrecisionWeightedMerge`). t grows from 0 to 1, so that no layer
+    is switched off before it has learned anything. `fit` shows t as `beta`.
 
     **Codes are in units of their priors**: `z_i = mean_p(z_{i+1}) + std_p(z_{i+1}) * e_i`, and the
     model's codes are `e = (e_1, ..., e_L)`, side by side. The KL divergence does not change under
@@ -41,12 +41,12 @@ class LadderVAE(SampledInference, VAE):
     draws (`keras_devae.losses.balanced_draws`). `encode` follows the means from the top down, or
     with `sample=True` samples. The codes together have no log-variances, so `posterior` is refused.
 
-    With one layer this is `VAE` with a warm-up. The networks between stochastic layers are those
-    of the paper: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
-    batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are those of
-    the other models, without batch normalisation; the networks return log-variances, where the
-    paper's return standard deviations through a softplus; and the priors of the lower layers start
-    as the standard normal.
+    With one layer this is `VAE` with a warm-up. The networks between stochastic layers are the
+    paper's: two dense layers, of 256 units between z_1 and z_2, then 128, 64 and 32, with
+    batch normalisation and leaky ReLU. Departures: encoder and decoder of the image are the same
+    as in the other models, without batch normalisation; the networks return log-variances, where
+    the paper's return standard deviations through a softplus; and the priors of the lower layers
+    start as the standard normal.
 
     Args:
         encoder: See `VAE`; `z_mean` and `z_log_var` hold the layers side by side, layer 1 first. In

@@ -16,8 +16,8 @@ _CHUNK = 256
 class SampledInference(Inference):
     """Inference methods of models with the posterior `"sampled"`; list it first among the bases.
 
-    Such a model defines `draw_codes`. Codes have no log-variances: `encode` returns those of the
-    mean, and `sampled_posterior` what fixed draws of the posterior show of it.
+    Such a model defines `draw_codes`. Codes have no log-variances: `encode` returns
+    the codes of the mean, and `sampled_posterior` what fixed draws of the posterior show of it.
     """
 
     def draw_codes(self, encoded: dict[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:

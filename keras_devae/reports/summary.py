@@ -63,7 +63,7 @@ def _active(latents: Latents) -> str:
     if latents.estimated_kl is not None:
         return (
             f"{found} The KL divergence of all latents together is {latents.estimated_kl:.1f} "
-            "nats, estimated from samples; those of single latents are lower bounds."
+            "nats, estimated from samples; the numbers of single latents are lower bounds."
         )
     together = latents.kl[latents.active].sum()
     return f"{found} The KL divergence of the active ones adds up to {together:.1f} nats."

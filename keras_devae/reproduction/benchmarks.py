@@ -29,8 +29,8 @@ TRANSFER_TO = {
     "noisy": (*KNOWN_IMAGES, "noise"),
 }
 
-#: Data set -> condition -> the combinations that training is without, as `held-out` takes them:
-#: those of the authors' code, https://github.com/mmrl/disent-and-gen.
+#: Data set -> condition -> the combinations that training is without, as `held-out` takes them,
+#: from the authors' code, https://github.com/mmrl/disent-and-gen.
 HELD_OUT = {
     "dsprites": {
         "recombination to element": "shape=ellipse,scale=2..5,orientation=14..25,"

@@ -30,7 +30,7 @@ _DEFAULT = "1"
 _RULE = (
     "The rule, set before the runs: of DeVAE's settings, all at the strengths that they share, the "
     "one with the largest mean hypervolume of MIG is named. It is said to beat the other methods "
-    "if its hypervolume of MIG is above that of every one of them, all at its own strengths, by "
+    "if its hypervolume of MIG is above each of theirs, all at its own strengths, by "
     "Welch's two-sided test at 5 % with Holm's correction. That the setting is chosen by the runs "
     "that are then compared is in its favour."
 )
@@ -208,7 +208,7 @@ def _judged(named, strengths, siblings, comparisons):
         return f"By the rule, {named} beats every other method {at}."
     return (
         f"By the rule, {named} does not beat the other methods {at}: its hypervolume of MIG is not "
-        f"shown to be above that of {', '.join(left)}."
+        f"shown to be above the hypervolume of {', '.join(left)}."
     )
 
 

@@ -38,7 +38,7 @@ def check_surroundings(config: RunConfig) -> None:
 
 
 def file_of(source: str) -> Path:
-    """Returns the file that `init_from` names: the file itself, or that of a run or a preset.
+    """Returns the file that `init_from` names: the file itself, or a run's or a preset's.
 
     Raises:
         UsageError: If there is none.

@@ -47,7 +47,7 @@ class Grouping:
         }
 
     def pick(self, run: StudyRun, waiting: Iterable[StudyRun]) -> list[StudyRun]:
-        """Returns a run and those of the waiting ones that are trained together with it."""
+        """Returns a run and the waiting runs that are trained together with it."""
         if run in self._alone:
             return [run]
         like = [other for other in waiting if self._are_like(run, other)]

@@ -33,7 +33,7 @@ def work_together(runs: Sequence[StudyRun]) -> int:
 
     Returns:
         An exit status: 0 if each has ended by itself, done or failed; `BUSY` if another process
-        works on one of them; or that of an interruption.
+        works on one of them; or the exit status of an interruption.
     """
     compute = runs[0].read_settings()[1].compute
     start_backend(compute.backend, deterministic=compute.deterministic)

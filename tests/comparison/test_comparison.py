@@ -193,6 +193,7 @@ def test_tables(write_run, tmp_path):
     write_table_file(tmp_path / "t.md", comparison_rows(found), comparison_cells(found))
     first, *_ = (tmp_path / "t.md").read_text().splitlines()
     assert first == "| group | runs | mig | sap | kl (nats) |"
+    assert repr(found).startswith("<Comparison of runs, layer 0: beta_vae beta=0.5 (1), ")
     assert found._repr_markdown_() == (tmp_path / "t.md").read_text() + "\n" + found.caution
     assert markdown(["a"], [["b|c"]]) == "| a |\n| --- |\n| b\\|c |\n"
     (first, _) = comparison_dict(found)["groups"]

@@ -162,7 +162,7 @@ def test_one_sibling_that_is_not_beaten_suffices(made_up):
     judged = front_outcome(Results(results)).remarks[-1]
     assert judged == (
         "By the rule, DeVAE does not beat the other methods at strengths 1, 2, 4: its hypervolume "
-        "of MIG is not shown to be above that of FactorVAE."
+        "of MIG is not shown to be above the hypervolume of FactorVAE."
     )
 
 

@@ -90,7 +90,7 @@ def pairwise_entanglement(importance_matrix: Array) -> Array:
     Codes and factors are the nodes of a graph, each importance the weight of an edge. A threshold
     removes all edges below it; the entanglement of two factors is the highest threshold at which
     they are still connected, be it through other codes and factors. Near 0: the codes keep the two
-    factors apart. With importances that sum to 1 for each factor, as those of `dci` do, two factors
+    factors apart. With importances that sum to 1 for each factor, as in `dci`, two factors
     that share a single code have 1, and two that are mixed evenly in two codes 1/2.
 
     The paper compares the pair that is correlated in the training data with the median of all

@@ -80,7 +80,7 @@ def dci_es(
 
     A curve that never falls has explicitness 1, be the codes good or useless; informativeness, the
     mean test score at the depth where that is best, tells which. Disentanglement and completeness
-    are those of the importances of the forests at that depth, weighted as in `dci`. Size is the
+    come from the importances of the forests at that depth, weighted as in `dci`. Size is the
     number of factors that vary over the number of codes.
 
     Constant codes are left out of the predictors and count in size only. Where every code is

@@ -37,8 +37,8 @@ def kl(z_mean: Array, z_log_var: Array, *, divergences: Array | None = None) -> 
         z_log_var: Logarithms of the posterior variances `(n, d)`.
         divergences: KL divergence of each posterior, `(n,)`, in nats, where it is no diagonal
             Gaussian and was estimated from samples; `None` (default) for the closed form. The
-            numbers by dimension are then those of Gaussians with the given means and variances,
-            which are lower bounds of each dimension's own divergence.
+            numbers by dimension are then computed for Gaussians with the given means and
+            variances, and are lower bounds of each dimension's own divergence.
 
     Returns:
         `kl.total` in nats, the mean over data; `details` with `per_dimension`, a list of `d`

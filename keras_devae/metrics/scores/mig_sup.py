@@ -49,8 +49,8 @@ def mig_sup(
 
     For each code, the gap between its two largest shares `I(z_i, y) / H(y)` over factors y; the
     score is the mean over codes that vary, in `[0, 1]`. MIG penalises a factor that is spread over
-    several codes; MIG-sup penalises a code that holds several factors. Information is that of
-    `mig`, counted in bins, where the authors draw from the posteriors.
+    several codes; MIG-sup penalises a code that holds several factors. Information is
+    counted in bins, as in `mig`, where the authors draw from the posteriors.
 
     Codes with a variance of at most the threshold do not count, as in the authors' code, so that
     the scale of codes matters there. Where none is left, the score is 0, with a `MetricWarning`. A

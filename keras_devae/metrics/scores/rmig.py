@@ -50,7 +50,7 @@ def rmig(
     which blurs a code counts against it; in MIG only the means count. As the deviations go to 0,
     RMIG goes to the MIG of the means with the same bins.
 
-    The bins are those of `mig`: 20 of equal width over the range of each code's means, the
+    The bins are the same as in `mig`: 20 of equal width over the range of each code's means, the
     outermost without an end, and edges halfway between the means on either side. The authors have
     100 bins between -4 and 4 for every code: `bins=100, limits=(-4, 4)`. They take a bin's density
     at its centre times its width; here it is its exact probability, also of posteriors narrower
