@@ -2,6 +2,7 @@
 
 import importlib.util
 import runpy
+import tarfile
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from thoroughness import quick_first
 from keras_devae import data
 from keras_devae.cli import main as command_line
 from keras_devae.runs import RunDirectory
+from keras_devae.studies import Study
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -237,3 +239,27 @@ def test_screenshots_of_the_report_and_the_explorer(workplace):
             assert picture.size == ((390, 844) if "telephone" in file.name else (1280, 800))
             corner = picture.convert("L").getpixel((2, 2))
         assert corner > 250 if "light" in file.name else corner < 40
+
+
+def test_archived_runs_count_as_done_elsewhere(tmp_path, monkeypatch, capsys):
+    settings = {"model": "vae", "dataset": "dsprites", "source": "rendered", "image_size": 32}
+    made = [{**settings, "seed": seed} for seed in (0, 1)]
+    study = Study.from_settings(tmp_path / "here" / "two", made)
+    study.write()
+    first, second = study.runs
+    for name in ("config.json", "metrics.json", "history.csv", "model.keras", "report.html"):
+        first.directory.path.mkdir(exist_ok=True)
+        (first.directory.path / name).write_text(name)
+    monkeypatch.setattr("sys.argv", ["", str(study.folder), str(tmp_path / "two.tar.xz")])
+    load("archive_runs.py")()
+    assert "1 run(s) in" in capsys.readouterr().out
+    with tarfile.open(tmp_path / "two.tar.xz") as archive:
+        archive.extractall(tmp_path / "there", filter="data")
+    elsewhere = tmp_path / "there" / "two"
+    again = Study.from_settings(elsewhere, made)
+    again.write()
+    assert [run.state() for run in again.runs] == ["done", "waiting"]
+    packed = {file.name for file in (elsewhere / first.name).iterdir()}
+    assert packed == {"config.json", "metrics.json", "history.csv", "report.html"}
+    assert (elsewhere / first.name / "metrics.json").read_text() == "metrics.json"
+    assert not (elsewhere / second.name).exists()
