@@ -85,8 +85,8 @@ keras-devae evaluate {name}
 keras-devae train --init-from {name} --dataset folder:pictures
 ```
 
-In place of the name stands the path of this folder, or `hf://OWNER/NAME`, unless the preset comes
-with keras_devae. `keras.saving.load_model` loads the folder, too, after `import keras_devae`.
+Unless the preset comes with keras_devae, give the path of this folder or `hf://OWNER/NAME` in place
+of its name. `keras.saving.load_model` loads the folder, too, after `import keras_devae`.
 """
 
 
@@ -158,5 +158,5 @@ def _files(folder, facts):
     digest, size = file_hash(folder / WEIGHTS), (folder / WEIGHTS).stat().st_size
     return (
         f"`{WEIGHTS}`: {facts['parameter_count']:,} weights in {facts['weights_dtype']}, "
-        f"{size / 1e6:.2f} MB, SHA-256 `{digest}`. Whoever loads the preset checks it."
+        f"{size / 1e6:.2f} MB, SHA-256 `{digest}`, which is checked when the preset is loaded."
     )

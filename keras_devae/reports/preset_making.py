@@ -24,8 +24,8 @@ from keras_devae.runs.trained_model import load_trained, run_encoding
 
 #: Images whose codes are kept, to check by them that a loaded model is the same.
 _KEPT_CODES = 5
-#: Colours of the pictures, and how much smaller than a report's they are.
-_COLOURS, _SMALLER = 128, 2
+#: How much smaller than a report's the pictures are.
+_SMALLER = 2
 
 
 def make_preset(
@@ -139,12 +139,15 @@ def _write_card(preset, scores, facts, licence):
 def _pictures(preset, latents, seed):
     """Draws what goes onto the card."""
     model, dataset, folder = preset.model, preset.dataset, preset.folder.path
+    active_only = len(latents.active) > 0
     drawn = {
-        "traversal": traversal_figure(model, dataset, seed=seed, latents=latents),
+        "traversal": traversal_figure(
+            model, dataset, seed=seed, active_only=active_only, latents=latents
+        ),
         "reconstructions": reconstruction_figure(model, dataset, seed=seed),
     }
     titles = {
-        "traversal": "Each row changes one latent of the same image",
+        "traversal": f"Each row changes one {'active ' * active_only}latent of the same image",
         "reconstructions": "Images, and below them their reconstructions by each latent layer",
     }
     for name, figure in drawn.items():
@@ -154,7 +157,7 @@ def _pictures(preset, latents, seed):
 
 
 def _save_small(figure: Any, file: Path) -> None:
-    """Writes a figure as a small PNG: half as wide and high as in reports, and with few colours."""
+    """Writes a figure as a small PNG, half as wide and high as in reports."""
     picture = Image.fromarray(pixels_of(figure)).reduce(_SMALLER)
     with replacing(file) as temporary:
-        picture.quantize(_COLOURS).save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG", optimize=True)
