@@ -15,7 +15,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
 #: Name -> values of the notebook's parameters with which it takes seconds.
 SMALL = {
     "quickstart": {"epochs": 1},
-    "comparing_models": {"seeds": [0, 1], "steps": 3},
+    "comparing_models": {"seeds": [0, 1], "steps": 50},
     "own_images": {"pictures": 60, "epochs": 1},
     "downstream_few_labels": {"epochs": 1, "draws": 1},
     "new_objective": {"epochs": 1},
