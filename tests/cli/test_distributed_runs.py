@@ -144,7 +144,7 @@ def test_two_processes_validate_and_stop_as_one(words, tmp_path):
     new = (*words, *watched, *tracked, "--runs-dir", tmp_path, "--run")
     assert run(*new, "one") == 0
     chief, worker = keras_devae(*new, "two", *DISTRIBUTED, devices=1, processes=2)
-    assert "On the images held out" in chief and worker == ""
+    assert "  held out" in chief and worker == ""
     one, two = (RunDirectory.open(tmp_path / name) for name in ("one", "two"))
     ended, expected = (each.read_record()["ended"] for each in (two, one))
     assert ended["stopped_early"] and ended["step"] == expected["step"]
