@@ -136,8 +136,8 @@ class Results(list[Result]):
 
 def days_text(days: Iterable[str]) -> str:
     """Describes days such as `"2026-11-30"` by the first and the last."""
-    known = sorted({day for day in days if day})
-    return " to ".join(known[:1] + known[-1:] if len(known) > 1 else known)
+    known = sorted(filter(None, days))
+    return " to ".join(dict.fromkeys(known[:1] + known[-1:]))
 
 
 def read_result(plan: Plan, run: StudyRun) -> Result:
